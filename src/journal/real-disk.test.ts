@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,10 +56,12 @@ test('whatever a killed process acknowledged is read back, unchanged and once', 
   let acknowledged = 0;
   for (const killAfterLines of [1, 7, 30]) {
     const writer = spawnWriter(directory);
+    const gone = once(writer, 'exit');
     for await (const line of createInterface({ input: writer.stdout! })) {
       acknowledged = Number(line);
       if (acknowledged >= killAfterLines * 20) writer.kill('SIGKILL');
     }
+    await gone; // its output ends a moment before the process does, and until then it holds the lock
     const journal = await open(directory);
     const records = await all(journal);
     assert.ok(records.length >= acknowledged, `${acknowledged} acknowledged, ${records.length} found`);
